@@ -5,7 +5,8 @@
  * What a descendant does not lose is its environment: a variable with a name of its own stands in `/proc/PID/environ` of each.
  *
  * Invariants: only processes that carry the variable are signalled; each one gets SIGTERM once, then SIGKILL after the grace;
- * {@linkcode MarkedProcesses.stop} returns when none is left. Where there is no `/proc`, or it must not be read, or no process
+ * {@linkcode MarkedProcesses.stop} returns when none is left, those too whose environment is not there yet since they are just becoming
+ * another program. Where there is no `/proc`, or it must not be read, or no process
  * may be signalled, none is found.
  *
  * @module
@@ -28,13 +29,22 @@ export class MarkedProcesses {
 
   /** The process ids that carry the marker now, zombies left out. */
   find(): number[] {
-    if (Deno.build.os !== "linux" || !mayReadProcesses() || !maySignal()) return [];
+    return this.#look().found;
+  }
+
+  /** Those that carry the marker now, and whether there is any that may, of which that cannot be told for a moment. */
+  #look(): { found: number[]; isUnsure: boolean } {
     const found: number[] = [];
-    for (const pid of processIds()) {
-      const environment = readIfAllowed(`/proc/${pid}/environ`);
-      if (environment !== undefined && includes(environment, this.#marker)) found.push(pid);
+    let isUnsure = false;
+    if (Deno.build.os !== "linux" || !mayReadProcesses() || !maySignal()) {
+      return { found, isUnsure };
     }
-    return found;
+    for (const pid of processIds()) {
+      const environment = environmentOf(pid);
+      if (environment === "coming") isUnsure = true;
+      else if (environment !== undefined && includes(environment, this.#marker)) found.push(pid);
+    }
+    return { found, isUnsure };
   }
 
   /** Kills each process that carries the marker. */
@@ -50,15 +60,15 @@ export class MarkedProcesses {
   async stop(graceMs: number, force?: AbortSignal, isPassed = () => false): Promise<void> {
     const deadline = performance.now() + graceMs;
     const told = new Set<number>();
-    let wasEmpty = true;
+    let wasEmpty = false;
     for (let waitMs = 5;; waitMs = Math.min(waitMs * 2, 100)) {
-      const left = this.find();
-      const isEmpty = left.length === 0;
-      // One that is just becoming another program has no environment for a moment.
+      const { found: left, isUnsure } = this.#look();
+      const late = force?.aborted || performance.now() >= deadline;
+      const isEmpty = left.length === 0 && (!isUnsure || late);
+      // One may have been started by another that ended behind the look at what there is.
       if (isEmpty && wasEmpty) return;
       if (isEmpty) waitMs = 5;
       wasEmpty = isEmpty;
-      const late = force?.aborted || performance.now() >= deadline;
       for (const pid of left) {
         if (late) signalProcess(pid, "SIGKILL");
         else if (!told.has(pid) && !isPassed()) {
@@ -103,6 +113,31 @@ function processIds(): number[] {
     if (isDenied(error)) return [];
     throw error;
   }
+}
+
+/**
+ * The environment of a process, `undefined` where it has none, or none that may be read, and `"coming"` where it is just becoming another
+ * program: from when it has left its old memory until the new one is set up, Linux knows of no place of its environment.
+ */
+function environmentOf(pid: number): Uint8Array | "coming" | undefined {
+  let last: Uint8Array | "coming" | undefined;
+  for (let tries = 0; tries < 4; tries++) {
+    const environment = readIfAllowed(`/proc/${pid}/environ`);
+    // Each variable ends with a zero: what does not was cut off when the old memory went, or is the work of a strange program.
+    if (environment === undefined || environment.at(-1) === 0) return environment;
+    last = environment;
+    if (environment.length > 0) continue;
+    const stat = readIfAllowed(`/proc/${pid}/stat`);
+    if (stat === undefined) return undefined;
+    const text = new TextDecoder().decode(stat);
+    const fields = text.slice(text.lastIndexOf(")") + 2).trim().split(" ");
+    const [memory, start, end] = [fields[20], fields[47], fields[48]];
+    // A zombie, and a thread of the kernel, has no memory.
+    if (memory === "0" || end === undefined) return undefined;
+    if (end === "0") return "coming";
+    last = start === end ? undefined : "coming";
+  }
+  return last;
 }
 
 /** What of a process can be read; one that ends meanwhile, or belongs to somebody else, is none of ours. */
