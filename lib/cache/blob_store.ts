@@ -30,6 +30,8 @@ export interface ExpectedBlob {
 export interface PersistOptions extends ExpectedBlob {
   /** Told of each piece written, in bytes. */
   onBytes?: (bytes: number) => void;
+  /** Whether the blob's name is durable at once; leave it out where a blob that is lost in a power cut is made again. @default {true} */
+  syncFolder?: boolean;
   /** Ends the writing. */
   signal?: AbortSignal;
 }
@@ -38,8 +40,6 @@ export interface PersistOptions extends ExpectedBlob {
 export interface PersistFileOptions extends PersistOptions {
   /** What the caller knows of the file, having hashed every byte of it. */
   verified?: { digest: Digest; size: number };
-  /** Whether the blob's name is durable at once; leave it out where a blob that is lost in a power cut is made again. @default {true} */
-  syncFolder?: boolean;
 }
 
 /** What a blob store needs of the cache around it. */

@@ -22,6 +22,10 @@ export interface ImageSource extends Disposable {
   resolve(standing?: Manifest): Promise<Manifest>;
   /** What the name points to, where that can be asked without the manifest. */
   peek?(): Promise<Digest | undefined>;
+  /** What the name points to, by one request: its digest where that is told, or is that of what is `there`, and else its manifest. */
+  look?(there: Descriptor): Promise<Digest | Manifest | undefined>;
+  /** Told that it was chosen what is wanted of it. */
+  chosen?(): void;
   /** The manifest of a digest. */
   manifest(descriptor: Descriptor): Promise<Manifest>;
   /** The bytes of a blob from an offset on, all of them, not yet verified; a piece may be reused once the next is asked for. */

@@ -27,6 +27,7 @@ import "../shared/registry_rules.ts";
 import "../../lib/oci/copy/plan_copies.ts";
 import "../../lib/operation/run_operation.ts";
 import "../shared/registries.ts";
+import "../image/set_plan.ts";
 import "../image/routes.ts";
 import "../../lib/oci/descriptor.ts";
 import "../../lib/oci/json_fields.ts";

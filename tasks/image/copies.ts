@@ -1,10 +1,9 @@
-import { formatBytes } from "../../lib/base/bytes.ts";
 import type { ImageHosts } from "../../lib/oci/copy/image_hosts.ts";
 import type { NamesNow } from "../../lib/oci/copy/copy_set.ts";
-import { type DestinationReference, formatDestination } from "../../lib/oci/engine_reference.ts";
+import type { DestinationReference } from "../../lib/oci/engine_reference.ts";
 import { type ImageCopy, planCopies, type PlannedCopy } from "../../lib/oci/copy/plan_copies.ts";
 import type { Platform } from "../../lib/oci/descriptor.ts";
-import type { Figures, Plan } from "../../lib/operation/figures.ts";
+import type { Figures } from "../../lib/operation/figures.ts";
 import type { Operation, Step } from "../../lib/operation/operation.ts";
 import { runOperation } from "../../lib/operation/run_operation.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
@@ -20,6 +19,8 @@ import {
   wantedPlatforms,
 } from "./checks.ts";
 import type { CopiedImage, CopyImagesMore, CopyImagesOptions } from "./copy_options.ts";
+import type { KeptNames } from "./kept_names.ts";
+import { copied, type SetPlan, setPlan } from "./set_plan.ts";
 import type { ImageSpool } from "./spool.ts";
 import {
   actionOf,
@@ -32,10 +33,6 @@ import {
 } from "./routes.ts";
 
 type Copied = { images: CopiedImage[] };
-
-interface SetPlan extends Plan {
-  copies: readonly PlannedCopy[];
-}
 
 interface ImagesCopyMore extends CopyImagesMore {
   /** The routes as they were named, where the lockfile says what they mean. @default {the routes} */
@@ -68,7 +65,9 @@ async function copyRoutes(
   more: ImagesCopyMore,
 ): Promise<Figures & Copied> {
   await using copy = new ImagesCopy(routes, options, context, more);
-  return await inWords(actionOf(routes), () => runOperation(copy, context));
+  const result = await inWords(actionOf(routes), () => runOperation(copy, context));
+  await copy.keepNames(result.changed);
+  return result;
 }
 
 /** The steps of a copy of images. */
@@ -84,6 +83,7 @@ class ImagesCopy implements Operation<SetPlan, NamesNow, Copied>, AsyncDisposabl
   readonly #onFailure: ((copy: ImageCopy, error: unknown) => void) | undefined;
   readonly #opened = new AsyncDisposableStack();
   #spool: ImageSpool | undefined;
+  #names: KeptNames | undefined;
   #hosts: ImageHosts | undefined;
   #moves = false;
 
@@ -112,6 +112,16 @@ class ImagesCopy implements Operation<SetPlan, NamesNow, Copied>, AsyncDisposabl
     this.subject = subjectOf(routes);
   }
 
+  /**
+   * Keeps what the names of the sources were found to mean, once the plan that was found by them is done with. Of a list that moved, the next
+   * run does so that finds it unchanged: files for each of many names take as long as to copy small images.
+   */
+  async keepNames(changed: boolean): Promise<void> {
+    const { dryRun, signal } = this.#context;
+    if (dryRun || changed && this.#routes.length > 1) return;
+    await this.#names?.keep(signal);
+  }
+
   async plan(step: Step): Promise<SetPlan> {
     const { requestsBefore = 0, named = this.#routes, onPlan } = this.#more;
     for (let count = 0; count < requestsBefore; count++) step.meter.request();
@@ -135,7 +145,7 @@ class ImagesCopy implements Operation<SetPlan, NamesNow, Copied>, AsyncDisposabl
     // A commit does so of those that change.
     const standing = step.dryRun ? [] : planned.filter(({ plan }) => !plan.changed);
     for (const { destination } of standing) await destination.removeLeft?.();
-    return summary(planned);
+    return setPlan(planned);
   }
 
   async move({ copies }: SetPlan, { meter, signal, record }: Step): Promise<NamesNow> {
@@ -194,7 +204,15 @@ class ImagesCopy implements Operation<SetPlan, NamesNow, Copied>, AsyncDisposabl
     );
     const spool = this.#spool = await this.#openSpool();
     const { onFailure } = this.#more;
-    return await openCopies(this.#routes, hosts, { spool: spool?.spool, onFailure });
+    const names = this.#names = await this.#openNames();
+    return await openCopies(this.#routes, hosts, { spool: spool?.spool, names, onFailure });
+  }
+
+  /** What the names of the sources meant last. */
+  async #openNames(): Promise<KeptNames | undefined> {
+    if (this.#routes.every(({ from }) => from.transport !== "docker")) return undefined;
+    const { KeptNames } = await import("./kept_names.ts");
+    return new KeptNames(this.#context.cache);
   }
 
   /** Where blobs lie on their way to several destinations. */
@@ -212,37 +230,4 @@ function loadMoving(routes: readonly ImageRoute[]): void {
   const toLayout = routes.some(({ to }) => to.some(({ transport }) => transport === "oci"));
   const loading = toLayout ? import("./pulling.ts") : import("./moving.ts");
   loading.catch(() => undefined);
-}
-
-function summary(copies: PlannedCopy[]): SetPlan {
-  const plans = copies.map(({ plan }) => plan);
-  const sum = (value: (plan: PlannedCopy["plan"]) => number) =>
-    plans.reduce((total, plan) => total + value(plan), 0);
-  const changed = plans.filter((plan) => plan.changed);
-  const bytesToMove = sum((plan) => plan.bytesToMove);
-  return {
-    copies,
-    changed: changed.length > 0,
-    bytesToMove,
-    bytesToReuse: sum((plan) => plan.bytesToReuse),
-    exact: plans.every((plan) => plan.exact),
-    requests: sum((plan) => plan.requests),
-    why: plans.length === 1
-      ? plans[0]!.why
-      : `${changed.length} of ${plans.length} images changed (${formatBytes(bytesToMove)})`,
-    objects: plans.flatMap((plan) => plan.objects),
-  };
-}
-
-function copied({ plan, source, to }: PlannedCopy, root = plan.root): CopiedImage {
-  const { digest, mediaType } = root;
-  const { digest: _pinned, ...bare } = to;
-  return {
-    from: source.name,
-    reference: `${formatDestination(bare)}@${digest}`,
-    digest,
-    mediaType,
-    changed: plan.changed,
-    why: plan.why,
-  };
 }

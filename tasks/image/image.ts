@@ -33,6 +33,9 @@ export interface SyncImageResult extends Figures {
  * Copies an image between registries and layouts, or into podman or docker. Only blobs that the destination lacks are moved; those that are
  * in the cache, or in a layout that an earlier call read or wrote, are read from there instead of from a registry.
  *
+ * An image that did not change costs one request to each registry, a HEAD or a GET under a condition. What a tag means is always asked; what
+ * was read of an index to choose the image is kept in the cache, hashed whenever it is used, and read anew where it is not there.
+ *
  * Every byte is hashed while it moves. Blobs go first, then manifests, and the tag last, so that an incomplete image is never visible. Of an
  * index, the image for this machine is copied, those for `platforms`, or all of them. Digests stay the same, with two exceptions: several
  * but not all platforms make a smaller index, and a list of referrers under a fallback tag is merged with that of the destination.

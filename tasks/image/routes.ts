@@ -11,6 +11,7 @@ import type { ImageSource } from "../../lib/oci/image_store.ts";
 import type { LocalBlobs } from "../../lib/oci/local_blobs.ts";
 import type { ImageCopy } from "../../lib/oci/copy/plan_copies.ts";
 import { formatReference, type ImageReference } from "../../lib/oci/reference.ts";
+import type { KeptNames } from "./kept_names.ts";
 import type { Spool } from "../../lib/oci/copy/spool.ts";
 import type { TaskContext } from "../../lib/runner/context.ts";
 import type { CopyImagesOptions } from "./copy_options.ts";
@@ -56,8 +57,9 @@ export async function openEngine(
 export async function openCopies(
   routes: readonly ImageRoute[],
   hosts: ImageHosts,
-  { spool, onFailure }: {
+  { spool, names, onFailure }: {
     spool: Spool | undefined;
+    names: Pick<KeptNames, "remembered"> | undefined;
     onFailure: ((to: DestinationReference, error: unknown) => void) | undefined;
   },
 ): Promise<ImageCopy[]> {
@@ -67,9 +69,10 @@ export async function openCopies(
     let source: ImageSource | undefined;
     for (const each of to) {
       try {
-        source ??= to.length > 1 && spool !== undefined
-          ? await readOnce(await hosts.source(from), spool)
-          : await hosts.source(from);
+        source ??= await openSource(from, hosts, {
+          spool: to.length > 1 ? spool : undefined,
+          names,
+        });
         copies.push({ source, destination: await hosts.destination(each), to: each });
       } catch (error) {
         if (onFailure === undefined) throw error;
@@ -80,6 +83,17 @@ export async function openCopies(
   }
   if (failures.length > 0) throw failures[0];
   return copies;
+}
+
+/** Opens a source, of which it may be kept what its name meant last, and which several destinations may share. */
+async function openSource(
+  from: ImageReference,
+  hosts: ImageHosts,
+  { spool, names }: { spool: Spool | undefined; names: Pick<KeptNames, "remembered"> | undefined },
+): Promise<ImageSource> {
+  const opened = await hosts.source(from);
+  const source = from.transport === "docker" ? names?.remembered(opened, from) ?? opened : opened;
+  return spool === undefined ? source : await readOnce(source, spool);
 }
 
 /** A source of which several destinations read each blob once; files need no such care. */

@@ -51,10 +51,10 @@ export async function surveyCopy(
   const pointer = await destination.pointer();
   if (pointer === undefined) options.onDiffers?.();
   const survey = new CopySurvey(source, destination, pointer, options);
-  const peeked = await survey.peek();
-  if (peeked !== undefined) return peeked;
+  const looked = await survey.look();
+  if (typeof looked === "function") return looked;
   const standing = pointer === undefined ? undefined : await destination.standing(pointer);
-  return await survey.compare(local ?? await source.resolve(standing), standing);
+  return await survey.compare(local ?? looked ?? await source.resolve(standing), standing);
 }
 
 /** Both sides of a copy, as they are looked at. */
@@ -82,15 +82,21 @@ class CopySurvey {
     this.#deep = options.verifyExisting === true || options.referrers === true;
   }
 
-  /** Settles a copy of which both sides say, unread, that they are the same. */
-  async peek(): Promise<SettleCopy | undefined> {
+  /** Settles a copy of which both sides say, unread, that they are the same; or gives what the source resolved to, where that was told. */
+  async look(): Promise<SettleCopy | Manifest | undefined> {
     const { described, complete } = this.#destination;
     if (described === undefined || !complete || this.#deep) return undefined;
     const { platforms, isPlatformAsked = false } = this.#options;
     // Who names platforms most likely has an index in mind: its digest is never that of an image chosen of it, and it is read anyway.
     const isWhole = platforms === undefined ||
       !isPlatformAsked && !isIndexType(described.mediaType);
-    if (!isWhole || await this.#source.peek?.() !== described.digest) return undefined;
+    if (!isWhole) return undefined;
+    const source = this.#source;
+    const now = platforms === undefined || source.look === undefined
+      ? await source.peek?.()
+      : await source.look(described);
+    if (typeof now === "object") return now;
+    if (now !== described.digest) return undefined;
     return this.#settling({ root: described, resolved: described, same: true });
   }
 
@@ -100,6 +106,7 @@ class CopySurvey {
     const pointer = this.#pointer;
     const there = { pointer, standing, signal };
     const choice = await chooseImage(this.#source, resolved, platforms, there);
+    this.#source.chosen?.();
     const chosen = await this.#withListed(choice);
     const known = "manifest" in chosen ? chosen.manifest : undefined;
     const stands = known === undefined ? pointer === chosen.descriptor.digest : this.#isRoot(known);

@@ -44,6 +44,13 @@ export class RegistrySource implements ImageSource {
     return this.#reference.digest ?? (await this.client.headManifest(this.#tag))?.digest;
   }
 
+  /** A GET under the condition that it is not what is there. */
+  async look({ digest }: Descriptor): Promise<Digest | Manifest | undefined> {
+    if (this.isPinned && digest === this.#wanted) return digest;
+    const manifest = await this.client.manifest(this.#wanted, { unless: digest });
+    return manifest === "unchanged" ? digest : manifest;
+  }
+
   /** The manifest that the name points to, if there is one. */
   async lookUp(standing?: Manifest): Promise<Manifest | undefined> {
     if (this.isPinned && standing?.digest === this.#wanted) return standing;
