@@ -45,7 +45,7 @@ Deno.test("readBlob() starts over, and drops what it had, where ranges are ignor
 Deno.test("readBlob() gives a connection up that stands still", () =>
   withRegistry({ faults: { stall: 1 } }, async (client, registry) => {
     registry.store.putBlob("a/b", content);
-    const bytes = await read(readBlob(client, blob, { retry, stallMs: 100 }));
+    const bytes = await read(readBlob(client, blob, { retry, stallMs: 1500 }));
     assertEquals(sha256(bytes), blob.digest);
   }));
 
